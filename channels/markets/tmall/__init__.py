@@ -1,0 +1,1 @@
+"""Taobao and Tmall, through the Taobao Open Platform (TOP)."""

@@ -1,0 +1,1 @@
+"""What every marketplace adapter must show: an adapter's own test inherits `suite.Conformance` and names its kind."""
